@@ -105,7 +105,8 @@ let package = Package(
         .target(
             name: "GoHubRedis",
             dependencies: [
-                "GoHubCore", "GoHubSystem", .product(name: "DequeModule", package: "swift-collections"),
+                "GoHubCore", "GoHubSystem", "GoHubTLS",
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings
         ),
@@ -160,7 +161,7 @@ let package = Package(
         .target(
             name: "GoHubConfiguration",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubPreviewExchange",
+                "GoHubCore", "GoHubTLS", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubPreviewExchange",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -1,6 +1,7 @@
 package import GoHubCore
 package import GoHubRedis
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// The bus between the nodes of a cluster.
 package struct BusConfiguration: Sendable {
@@ -116,13 +117,11 @@ package struct BusConfiguration: Sendable {
     package func checkFiles() throws(ConfigurationError) {
         _ = try frameKeys()
         guard let tls = try location().tls else { return }
-        for (option, path) in [("ca", tls.caPath), ("certificate", tls.certificatePath), ("key", tls.keyPath)] {
-            guard let path else { continue }
-            do throws(BoundedFile.Failure) {
-                _ = try BoundedFile.read(path, bytesMax: 1024 * 1024)
-            } catch {
-                throw ConfigurationError("cluster.redis, option \(option): \(error).", underlying: error)
-            }
+        do throws(TLSError) {
+            _ = try TLSClientContext(tls.client)
+        } catch {
+            let key: ConfigurationKey = if case .file = source { .clusterRedisFile } else { .clusterRedis }
+            throw ConfigurationError("\(key.name): \(error.message)", underlying: error)
         }
     }
 }

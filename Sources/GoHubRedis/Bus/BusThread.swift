@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// What runs on the thread of a bus: the shell of `RedisLink`, with its sockets.
 final class BusThread {
@@ -13,6 +14,8 @@ final class BusThread {
 
     private var link: RedisLink
     private var connections = BusConnections()
+    /// The files of TLS as they were at the last attempt; `nil` without TLS.
+    private var tls: TLSClientContext?
     private var lastConnection: UInt64 = 0
     private var status = RedisBusStatus()
     private var reports = RepeatedReports()
@@ -196,13 +199,18 @@ final class BusThread {
     }
 
     private func dial(_ kind: RedisLink.Connection, _ address: RedisAddress) {
-        // Never in the clear what is meant to be encrypted.
-        guard link.location.tls == nil else {
-            return handle(.failed(RedisError(.refused, "Redis: TLS is not supported yet. Use redis://.")), kind)
+        do throws(TLSError) {
+            // The other connections of an attempt use what was read for the first. A renewed certificate is read anew.
+            if let settings = link.location.tls, tls == nil || kind != .subscriptions {
+                tls = try TLSClientContext(settings.client)
+            }
+        } catch {
+            return handle(.failed(.tls(error)), kind)
         }
         lastConnection += 1
         let timeout = kind == .sentinel ? limits.sentinelTimeout : limits.connectTimeout
-        connections[kind] = RedisConnection(address, number: lastConnection, timeout: timeout, limits: limits)
+        connections[kind] = RedisConnection(
+            address, number: lastConnection, tls: tls, due: now + timeout, limits: limits)
         handle(connections[kind]?.begin(lookup, now: now), kind)
     }
 

@@ -1,4 +1,5 @@
 internal import GoHubCore
+package import GoHubTLS
 
 /// The place of the bus, as in the configuration's `cluster.redis`:
 ///
@@ -216,6 +217,15 @@ package struct RedisLocation: Hashable, Sendable {
             throw RedisLocationError("certificate and key need each other")
         }
         return tls
+    }
+}
+
+extension RedisLocation.TLS {
+    /// The settings of the connections.
+    package var client: TLSClientSettings {
+        TLSClientSettings(
+            authoritiesPath: caPath, certificateChainPath: certificatePath, privateKeyPath: keyPath,
+            serverName: serverName)
     }
 }
 

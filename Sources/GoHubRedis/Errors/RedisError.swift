@@ -1,5 +1,6 @@
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// The reason why a connection to Redis or a Sentinel ended, for the log and the operator.
 package struct RedisError: Error, Hashable, Sendable, CodedError {
@@ -19,6 +20,8 @@ package struct RedisError: Error, Hashable, Sendable, CodedError {
         package static let timeout = Code(rawValue: "timeout")
         /// The server has closed the connection.
         package static let closed = Code(rawValue: "closed")
+        /// Files of TLS can't be used, or the server's certificate, or it doesn't accept the hub's.
+        package static let tls = Code(rawValue: "tls")
         /// The peer doesn't speak Redis' protocol, or its reply doesn't fit the command.
         package static let protocolViolation = Code(rawValue: "protocol_violation")
 
@@ -100,6 +103,10 @@ package struct RedisError: Error, Hashable, Sendable, CodedError {
             .closed,
             "Redis: the connection has failed: \(systemErrorText(error.code)). Check the network between the hub and "
                 + "Redis.", underlying: error)
+    }
+
+    static func tls(_ error: TLSError) -> RedisError {
+        RedisError(.tls, "Redis: \(error.message)", underlying: error)
     }
 
     static let tooManyRequests = RedisError(

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// One connection, from the look-up of its host to its end. Belongs to the bus thread.
 struct RedisConnection {
@@ -12,8 +13,10 @@ struct RedisConnection {
     private enum Phase {
         /// To `connecting`.
         case resolving(number: UInt64)
-        /// To another address, or to `open`.
+        /// To another address, to `securing`, or to `open`.
         case connecting(RedisSocket, until: MonotonicTime)
+        /// To another address, or to `open`.
+        case securing(RedisSocket, until: MonotonicTime)
         case open(RedisSocket)
         case failed
     }
@@ -21,9 +24,11 @@ struct RedisConnection {
     let address: RedisAddress
     /// Different for each connection of a bus, unlike the descriptor.
     let number: UInt64
+    /// `nil` for a connection without encryption.
+    private let tls: TLSClientContext?
     private let limits: RedisLimits
-    /// The time for all addresses of the host together.
-    private let timeout: Milliseconds
+    /// The end of the attempt, for all addresses of the host together.
+    private let due: MonotonicTime
     private var phase = Phase.failed
     /// Addresses that weren't tried.
     private var candidates: ArraySlice<ServerAddress> = []
@@ -31,11 +36,14 @@ struct RedisConnection {
     /// The failure of the address that was tried last.
     private var failure = ""
 
-    /// - Parameter timeout: the time for all addresses of the host together.
-    init(_ address: RedisAddress, number: UInt64, timeout: Milliseconds, limits: RedisLimits) {
+    /// - Parameter due: the end of the attempt, for all addresses of the host together.
+    init(
+        _ address: RedisAddress, number: UInt64, tls: TLSClientContext?, due: MonotonicTime, limits: RedisLimits
+    ) {
         self.address = address
         self.number = number
-        self.timeout = timeout
+        self.tls = tls
+        self.due = due
         self.limits = limits
     }
 
@@ -65,7 +73,7 @@ struct RedisConnection {
     private mutating func use(_ addresses: [ServerAddress], _ now: MonotonicTime) -> Progress? {
         candidates = addresses[...]
         // An address that leads nowhere leaves time for the others.
-        timeoutOfEach = Milliseconds(timeout.value / UInt64(max(1, addresses.count)))
+        timeoutOfEach = Milliseconds(due.since(now).value / UInt64(max(1, addresses.count)))
         return tryNext(now)
     }
 
@@ -99,6 +107,7 @@ struct RedisConnection {
     func pollEntry(hasOutput: Bool) -> pollfd {
         switch phase {
         case .connecting(let socket, _): Self.entry(socket, POLLOUT)
+        case .securing(let socket, _): Self.entry(socket, socket.events(hasOutput: false))
         case .open(let socket): Self.entry(socket, socket.events(hasOutput: hasOutput))
         // The system ignores a descriptor below 0.
         case .resolving, .failed: pollfd(fd: -1, events: 0, revents: 0)
@@ -111,24 +120,50 @@ struct RedisConnection {
 
     /// The time of the next `timerFired`.
     var deadline: MonotonicTime? {
-        guard case .connecting(_, let until) = phase else { return nil }
-        return until
+        switch phase {
+        case .connecting(_, let until), .securing(_, let until): until
+        case .resolving, .open, .failed: nil
+        }
     }
 
     /// Handles a socket that is ready while it connects. An open one is its user's.
     mutating func ready(now: MonotonicTime) -> Progress? {
-        guard case .connecting(let socket, _) = phase else { return nil }
-        if let error = socket.connectError() {
-            failure = systemErrorText(error.code)
-            return tryNext(now)
+        switch phase {
+        case .connecting(let socket, let until):
+            if let error = socket.connectError() {
+                failure = systemErrorText(error.code)
+                return tryNext(now)
+            }
+            guard let tls else { return open(socket) }
+            phase = .securing(socket, until: until)
+            return secured(socket, socket.startTLS(tls, host: address.host))
+        case .securing(let socket, _): return secured(socket, socket.handshake())
+        case .resolving, .open, .failed: return nil
         }
+    }
+
+    private mutating func secured(_ socket: RedisSocket, _ progress: RedisSocket.Progress) -> Progress? {
+        switch progress {
+        case .done: open(socket)
+        case .waiting: nil
+        // Another address of the host has the same certificate.
+        case .failed(let error): fail(error)
+        }
+    }
+
+    private mutating func open(_ socket: RedisSocket) -> Progress {
         phase = .open(socket)
         return .connected
     }
 
     mutating func timerFired(now: MonotonicTime) -> Progress? {
         guard let deadline, deadline <= now else { return nil }
-        failure = "it does not answer"
+        failure =
+            if case .securing = phase {
+                "it does not answer the TLS handshake, so it may be a server without TLS (redis://)"
+            } else {
+                "it does not answer"
+            }
         return tryNext(now)
     }
 }

@@ -1,11 +1,16 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
-/// The socket of one connection. It never blocks.
-///
-/// Everything above reads and writes Redis' protocol through `receive` and `send`, so this is the place for encryption.
+/// The socket of one connection, with TLS or without. It never blocks.
 final class RedisSocket {
+    enum Progress {
+        case done
+        case waiting
+        case failed(RedisError)
+    }
+
     enum Received {
         /// - `mayHaveMore`: whether it is worth receiving again before waiting.
         case bytes(Int, mayHaveMore: Bool)
@@ -15,8 +20,15 @@ final class RedisSocket {
     }
 
     private let descriptor: OwnedDescriptor
+    private var tls: TLSClientConnection?
     /// Whether the peer takes no more bytes. What it has sent before can still be received.
     private var isBroken = false
+
+    // TLS may have to send in order to receive, and the other way round.
+    private var receivesWhenWritable = false
+    private var sendsWhenReadable = false
+    /// The failure of TLS, told by the next `receive`.
+    private var failure: RedisError?
 
     /// Begins to connect.
     ///
@@ -36,6 +48,11 @@ final class RedisSocket {
         let result = address.withSockaddr { connect(fd, $0, $1) }
         // An interrupted attempt continues, like every one of a socket that doesn't block.
         guard result == 0 || errno == EINPROGRESS || errno == EINTR else { throw SystemError("connect") }
+    }
+
+    deinit {
+        // While the descriptor is open.
+        tls?.close()
     }
 
     private static func set(_ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
@@ -59,17 +76,47 @@ final class RedisSocket {
         return code == 0 ? nil : SystemError("connect", code: code)
     }
 
+    /// Begins TLS on a connected socket.
+    ///
+    /// - Parameter host: the server's certificate must be valid for it, unless the context names another one.
+    func startTLS(_ context: TLSClientContext, host: String) -> Progress {
+        do throws(TLSError) {
+            tls = try TLSClientConnection(context: context, host: host, descriptor: descriptor.rawValue)
+        } catch {
+            return .failed(.tls(error))
+        }
+        return handshake()
+    }
+
+    /// Continues the handshake of TLS.
+    func handshake() -> Progress {
+        receivesWhenWritable = false
+        switch tls?.handshake() {
+        case .done, nil: return .done
+        case .wantRead: return .waiting
+        case .wantWrite:
+            receivesWhenWritable = true
+            return .waiting
+        case .failed(let error): return .failed(.tls(error))
+        }
+    }
+
     // MARK: Exchanging bytes
 
-    /// Whether received bytes are here already, so that `poll` doesn't tell of them.
-    var hasInput: Bool { false }
+    /// Whether there is something to receive of which `poll` doesn't tell.
+    var hasInput: Bool { failure != nil || tls.map { $0.pendingBytes > 0 } ?? false }
 
     /// The events to wait for.
     ///
     /// - Parameter hasOutput: whether there is something to send.
-    func events(hasOutput: Bool) -> Int32 { POLLIN | (hasOutput && !isBroken ? POLLOUT : 0) }
+    func events(hasOutput: Bool) -> Int32 {
+        let sends = hasOutput && !isBroken && !sendsWhenReadable
+        return POLLIN | (sends || receivesWhenWritable ? POLLOUT : 0)
+    }
 
     func receive(into memory: UnsafeMutableRawBufferPointer) -> Received {
+        if let failure { return .ended(failure) }
+        if let tls { return receive(into: memory, tls) }
         let fd = descriptor.rawValue
         let count = retryingInterrupts { recv(fd, memory.baseAddress, memory.count, 0) }
         if count > 0 { return .bytes(count, mayHaveMore: count == memory.count) }
@@ -81,14 +128,40 @@ final class RedisSocket {
         }
     }
 
+    private func receive(into memory: UnsafeMutableRawBufferPointer, _ tls: TLSClientConnection) -> Received {
+        (receivesWhenWritable, sendsWhenReadable) = (false, false)
+        switch tls.read(into: memory) {
+        // One record at most, and the socket may hold others.
+        case .ok(let count): return .bytes(count, mayHaveMore: true)
+        case .wantRead: return .nothing
+        case .wantWrite:
+            receivesWhenWritable = true
+            return .nothing
+        case .closed: return .ended(.ended)
+        case .failed(let error): return .ended(.tls(error))
+        }
+    }
+
     /// - Returns: the number of bytes that were sent; 0 if the socket takes none at present, or none any more.
     func send(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard !isBroken, !bytes.isEmpty else { return 0 }
+        if let tls { return send(bytes, tls) }
         let fd = descriptor.rawValue
         let count = retryingInterrupts { Glibc.send(fd, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
         if count >= 0 { return count }
         // The reason is received, perhaps after words of the server.
         if errno != EAGAIN { isBroken = true }
+        return 0
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer, _ tls: TLSClientConnection) -> Int {
+        switch tls.write(bytes) {
+        case .ok(let count): return count
+        case .wantRead: sendsWhenReadable = true
+        case .wantWrite: break
+        case .closed: (isBroken, failure) = (true, .ended)
+        case .failed(let error): (isBroken, failure) = (true, .tls(error))
+        }
         return 0
     }
 }

@@ -93,6 +93,58 @@ struct RedisBusFaultTests {
         #expect(a.bus.link == 1 && b.bus.link == 1)
     }
 
+    @Test func nodeOnAnotherServerThanMostConnectsAnew() async throws {
+        let server = try await RedisServerFixture.start()
+        let a = try RedisBusFixture(1, try server.location())
+        #expect(await a.node.next() == .restored)
+        let runID = try #require(a.bus.status.runID)
+        a.bus.compare(with: [runID, runID, "elsewhere"])
+        a.node.publish(1, to: room)
+        await a.node.expectPublished(1, receivers: 0)
+        a.bus.compare(with: ["elsewhere", "elsewhere"])
+        #expect(await a.node.next() == .lost)
+        #expect(try await a.report { if case .lost = $0 { true } else { false } }.code == .notPrimary)
+        #expect(await a.node.next() == .restored)
+    }
+
+    @Test func slowReaderIsDisconnectedByTheServerAndComesBack() async throws {
+        let server = try await RedisServerFixture.start("client-output-buffer-limit pubsub 1mb 0 0")
+        let a = try RedisBusFixture(1, try server.location())
+        #expect(await a.node.next() == .restored)
+        let slow = try RedisBus(node: .named("slow"), try server.location(), limits: .quick)
+        let (events, continuation) = AsyncStream.makeStream(of: BusEvent.self)
+        let release = DispatchSemaphore(value: 0)
+        slow.start { event in
+            continuation.yield(event)
+            // From its first message on, the thread of the bus stands still.
+            if case .heard(let frame) = event, frame.time.value == 1 { release.wait() }
+        }
+        var iterator = events.makeAsyncIterator()
+        #expect(await iterator.next() == .restored)
+        slow.subscribe([room])
+        #expect(await iterator.next() == .subscribed([room]))
+        let text = String(repeating: "x", count: 50_000)
+        // More than the sockets of both sides hold.
+        let count: UInt64 = 400
+        for number in 1...count {
+            let entry = StoredMessage(
+                offset: number, id: .named("c"), from: Member(user: .alice), at: .ms(1), text: text)
+            a.bus.publish(
+                .entries(RoomEntries(Epoch("e1"), [entry])), to: room, number: number, at: HybridTime(value: number))
+            await a.node.expectPublished(number, receivers: nil)
+        }
+        release.signal()
+        var heard: UInt64 = 0
+        while case .heard(let frame)? = await iterator.next() {
+            heard += 1
+            #expect(frame.time.value == heard)
+        }
+        // The event that ended the loop was `lost`.
+        #expect(heard < count)
+        #expect(await iterator.next() == .restored)
+        slow.stop()
+    }
+
     // MARK: Rights
 
     private static let password = "hunter2:@/%"

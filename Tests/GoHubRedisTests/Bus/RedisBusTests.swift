@@ -12,7 +12,8 @@ struct RedisBusTests {
 
     @Test(arguments: ClusterBusContract.checks)
     func keepsTheContract(_ check: ClusterBusContract) async throws {
-        try await check.run(on: TestRedisBus(try await .shared()))
+        let server = try await RedisServerFixture.shared()
+        try await check.run(on: TestRedisBus(server, try server.location()))
     }
 
     @Test func statusTellsWhatTheBusDoes() async throws {
@@ -42,7 +43,8 @@ struct RedisBusTests {
 
     @Test func prefixesSeparateClusters() async throws {
         let server = try await RedisServerFixture.shared()
-        let (one, other) = (TestRedisBus(server), TestRedisBus(server))
+        let location = try server.location()
+        let (one, other) = (TestRedisBus(server, location), TestRedisBus(server, location))
         let a = try BusNode(1) { try one.link(of: $0) }
         let b = try BusNode(2) { try one.link(of: $0) }
         let stranger = try BusNode(3) { try other.link(of: $0) }

@@ -55,6 +55,7 @@ extension RedisLimits {
         var limits = RedisLimits()
         limits.backoff = Backoff(min: 10, max: 100)
         limits.sentinelBackoff = Backoff(min: 10, max: 100)
+        limits.rivalsEvery = 0
         return limits
     }()
 }

@@ -130,10 +130,12 @@ enum RedisClient {
 /// The bus over a real server, under a prefix of its own.
 struct TestRedisBus: TestBus {
     let server: RedisServerFixture
+    private let location: RedisLocation
     private let prefix: ClusterPrefix
 
-    init(_ server: RedisServerFixture) {
+    init(_ server: RedisServerFixture, _ location: RedisLocation) {
         self.server = server
+        self.location = location
         prefix = ClusterPrefix("t\(UInt64.random(in: .min ... .max))") ?? .standard
     }
 
@@ -146,7 +148,7 @@ struct TestRedisBus: TestBus {
     }
 
     private func bus(of node: NodeID) throws -> RedisBus {
-        try RedisBus(node: node, try server.location(), prefix: prefix)
+        try RedisBus(node: node, location, prefix: prefix)
     }
 
     func breakLink(of node: NodeID) async throws {
