@@ -535,6 +535,7 @@ def bus_frames():
     key = counted("default") + counted("alice")
     return {
         "bye": frame(everyone, 2),
+        "returned": frame(everyone, 4),
         "beat": frame(everyone, 1, counted("node-1") + b"\x00\x01\x01\x01" + counted("run") + b"\x03\x04\x02"),
         "ask": frame(everyone, 3, b"\x01\x00" + counted("default")),
         "remove": frame(everyone, 3, b"\x01\x01" + key + b"\x98\x23"),

@@ -16,7 +16,7 @@ package struct NodeBeat: Hashable, Sendable {
     package var status: NodeStatus
     package var sessions: Int
     package var rooms: Int
-    /// The node's calendar. Nodes whose calendars differ are reported; nothing is decided by it.
+    /// The node's calendar. A difference is logged; nothing is decided by it.
     package var wall: WallTime
 
     package init(_ name: NodeName, _ status: NodeStatus, sessions: Int, rooms: Int, wall: WallTime) {
@@ -68,6 +68,8 @@ package indirect enum ClusterMessage: Hashable, Sendable {
     case beat(NodeBeat)
     /// The node ends, and its users have been sent to others.
     case bye
+    /// The sender's link was away: what it has stored meanwhile, it has not published.
+    case returned
     /// A question to be answered by everybody, to the sender's own topic.
     case ask(number: UInt64, ClusterQuestion)
 

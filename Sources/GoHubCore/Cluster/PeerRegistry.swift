@@ -74,7 +74,8 @@ package struct PeerRegistry: Sendable {
 
     /// Whether the store must be asked for news all the time: the bus can't tell everything.
     package var mustPoll: Bool {
-        !present.isEmpty && (listeningSince == nil || peers.values.contains { $0.health == .cutOff })
+        !present.isEmpty
+            && (listeningSince == nil || peers.values.contains { $0.health == .cutOff || $0.health == .suspect })
     }
 
     /// How this node stands, by its own link and what the others' rows say.

@@ -4,6 +4,7 @@ enum FrameKind: UInt8, CaseIterable {
     case beat = 1
     case bye = 2
     case ask = 3
+    case returned = 4
     // To one node.
     case reply = 16
     case claimAnswered = 17
@@ -34,6 +35,7 @@ enum FrameKind: UInt8, CaseIterable {
             case .beat: .beat
             case .bye: .bye
             case .ask: .ask
+            case .returned: .returned
             case .reply: .reply
             case .claimAnswered: .claimAnswered
             case .presencePart: .presencePart

@@ -7,6 +7,7 @@ extension FrameReader {
         switch kind {
         case .beat: return .beat(try beat())
         case .bye: return .bye
+        case .returned: return .returned
         case .presenceWanted: return .presenceWanted
         case .ask:
             let number = try number()

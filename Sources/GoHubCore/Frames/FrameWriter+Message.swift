@@ -24,7 +24,7 @@ extension FrameWriter {
     mutating func message(_ message: ClusterMessage) {
         switch message {
         case .beat(let beat): self.beat(beat)
-        case .bye, .presenceWanted, .sanctionsChanged: break
+        case .bye, .returned, .presenceWanted, .sanctionsChanged: break
         case .ask(let number, let question):
             self.number(number)
             self.question(question)

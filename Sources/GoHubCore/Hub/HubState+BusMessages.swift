@@ -53,7 +53,7 @@ extension HubState {
             lookFor(CatchUp.Key(user: user, id: id), in: room, now: now, into: &actions)
         case .presence, .presenceIs, .presenceWanted:
             receivedPresence(frame.message, of: room, from: frame.from, now: now, into: &actions)
-        case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .direct,
+        case .beat, .bye, .returned, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .direct,
             .directEphemeral, .directTyped, .directReceipts:
             // Of another topic.
             break
@@ -71,7 +71,7 @@ extension HubState {
             userAddressed(user, .typing(room: name, user: typist, active: isActive), into: &actions)
         case .directReceipts(let name, let epoch, let receipts):
             tellReceipts(receipts, epoch, in: name, to: user, into: &actions)
-        case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries, .head, .ephemeral,
+        case .beat, .bye, .returned, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries, .head, .ephemeral,
             .typed, .receipts, .presence, .presenceIs, .presenceWanted, .moderated, .sanctionsChanged, .inDoubt:
             break
         }

@@ -122,7 +122,7 @@ extension ClusterFrame {
     /// Whether it is for a shard, and not for the node as a whole.
     package var isForShard: Bool {
         switch message {
-        case .beat, .bye, .ask, .reply: false
+        case .beat, .bye, .returned, .ask, .reply: false
         default: true
         }
     }

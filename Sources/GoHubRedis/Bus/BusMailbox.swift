@@ -3,7 +3,7 @@ internal import GoHubSystem
 internal import Synchronization
 
 /// A request of the node to the bus thread.
-enum BusRequest: Sendable {
+enum ThreadRequest: Sendable {
     case subscribe([ClusterTopic])
     case unsubscribe([ClusterTopic])
     case publish(ClusterMessage, to: ClusterTopic, number: UInt64, at: HybridTime)
@@ -20,7 +20,7 @@ enum BusRequest: Sendable {
 /// that is given up for them would be given up again.
 final class BusMailbox: Sendable {
     struct Contents: Sendable {
-        var requests: [BusRequest] = []
+        var requests: [ThreadRequest] = []
         /// Whether requests were dropped, because more waited than may: the link must be given up.
         var isOverflown = false
         /// Whether the node has given the link up.
@@ -63,7 +63,7 @@ final class BusMailbox: Sendable {
     var link: UInt64 { state.withLock { $0.links } }
 
     /// - Parameter link: the link that the request is for; `nil` for the current one.
-    func put(_ request: BusRequest, for link: UInt64? = nil) {
+    func put(_ request: ThreadRequest, for link: UInt64? = nil) {
         let bytes = request.messageBytes
         let wakes = state.withLock { state in
             guard let current = state.link, link ?? current == current else { return false }
@@ -142,7 +142,7 @@ final class BusMailbox: Sendable {
     }
 }
 
-extension BusRequest {
+extension ThreadRequest {
     fileprivate var messageBytes: Int {
         guard case .publish(let message, _, _, _) = self else { return 0 }
         return message.weight

@@ -15,6 +15,8 @@ struct Membership {
         case update(ClusterView)
         /// Tell all nodes that this one lives.
         case beat(NodeStatus)
+        /// Tell all nodes that this one's link was away.
+        case tellReturn
         /// The name is granted, and the rooms have been told: clients may come.
         case joined
         case log(Event)
@@ -31,6 +33,8 @@ struct Membership {
         case renewedLate
         /// Other nodes are cut off from the bus, or this one is.
         case standing(NodeStanding)
+        /// The calendar of the other node is ahead by the time, or behind if it is negative.
+        case clockDiffers(NodeID, milliseconds: Int64)
         case appeared(NodeID)
         case isGone(NodeID)
         case ignored(NodeID)
@@ -44,6 +48,8 @@ struct Membership {
 
     /// The time between two tries while the database doesn't answer, or an earlier life has the name.
     private static let retryAfter: Milliseconds = 1_000
+    /// In milliseconds, with the time that a beat takes.
+    private static let clockDifferenceMax: UInt64 = 1_000
 
     private let own: NodeID
     private let limits: ClusterLimits
@@ -62,6 +68,11 @@ struct Membership {
     private var standing = NodeStanding.alone
     /// At the last tick.
     private var lastStanding = NodeStanding.alone
+    /// Whether the link has come back since the last tick. The shards go on publishing before that tick.
+    private var hasReturned = false
+    /// The nodes whose calendar was reported.
+    private var reportedClocks: Set<NodeIncarnation> = []
+    private var hasIgnored = false
 
     /// - Parameter hasBus: whether this node has a bus, which begins without a link.
     init(own: NodeID, hasBus: Bool = false, limits: ClusterLimits = ClusterLimits()) {
@@ -84,8 +95,12 @@ struct Membership {
             status.isDraining = isDraining
             renewAt = now
         }
-        if status.isBusHealthy == true { actions.append(.beat(status)) }
-        noteStanding(into: &actions)
+        if status.isBusHealthy == true {
+            actions.append(.beat(status))
+            if hasReturned { actions.append(.tellReturn) }
+            hasReturned = false
+            noteStanding(into: &actions)
+        }
         // A peer is silent on the bus, and its row may say why.
         if peers.wantsReading { renewAt = now }
         if !isRenewing, renewAt <= now {
@@ -118,17 +133,23 @@ struct Membership {
         // The others should know at once.
         renewAt = now
         tell(into: &actions)
+        hasReturned = isUp
         if isUp { actions.append(.beat(status)) }
         return actions
     }
 
     /// Handles another node's message to all.
-    mutating func received(_ frame: ClusterFrame, now: MonotonicTime) -> [Action] {
+    mutating func received(_ frame: ClusterFrame, now: MonotonicTime, at wall: WallTime) -> [Action] {
         var actions: [Action] = []
         var changes: [PeerChange] = []
         switch frame.message {
         case .beat(let beat):
-            peers.heard(NodeID(name: beat.name, incarnation: frame.from), now: now, into: &changes)
+            let node = NodeID(name: beat.name, incarnation: frame.from)
+            peers.heard(node, now: now, into: &changes)
+            compareClocks(beat.wall, of: node, at: wall, into: &actions)
+        case .returned:
+            view.comparisons += 1
+            peers.heard(frame.from, now: now, into: &changes)
         case .bye:
             if let node = (peers.present.first { $0.incarnation == frame.from }) {
                 peers.saidGoodbye(node, now: now, into: &changes)
@@ -138,6 +159,17 @@ struct Membership {
         note(changes, into: &actions)
         tell(into: &actions)
         return actions
+    }
+
+    /// The calendars differ by more than tokens and timestamps should.
+    private mutating func compareClocks(
+        _ theirs: WallTime, of node: NodeID, at wall: WallTime, into actions: inout [Action]
+    ) {
+        guard peers.health(of: node.incarnation) != nil, reportedClocks.count < limits.nodesMax else { return }
+        let (difference, isOver) = theirs.milliseconds.subtractingReportingOverflow(wall.milliseconds)
+        guard isOver || difference.magnitude > Self.clockDifferenceMax else { return }
+        guard reportedClocks.insert(node.incarnation).inserted else { return }
+        actions.append(.log(.clockDiffers(node, milliseconds: difference)))
     }
 
     /// The servers that the other nodes' buses lead to, with repetitions.
@@ -233,7 +265,10 @@ struct Membership {
                 actions.append(.log(.appeared(node)))
                 // If it had another life, that may have stored something that it didn't tell.
                 if status.isBusHealthy != nil { view.comparisons += 1 }
-            case .ignored(let node): actions.append(.log(.ignored(node)))
+            case .ignored(let node):
+                // Once: somebody may make up names.
+                if !hasIgnored { actions.append(.log(.ignored(node))) }
+                hasIgnored = true
             case .ended(let node), .changed(let node, from: _, to: .dead):
                 view.comparisons += 1
                 actions.append(.log(.isGone(node)))

@@ -89,7 +89,7 @@ struct MembershipService: Service {
                 case .renewed(let result): membership.renewed(result, now: .now())
                 case .bus(.restored): membership.linkChanged(isUp: true, busID: bus?.id, now: .now())
                 case .bus(.lost): membership.linkChanged(isUp: false, busID: nil, now: .now())
-                case .bus(.heard(let frame)): membership.received(frame, now: .now())
+                case .bus(.heard(let frame)): membership.received(frame, now: .now(), at: .now())
                 case .bus(.subscribed), .bus(.published): []
                 }
             if case .renewed(.success) = input { bus?.compare(membership.busIDs) }
@@ -101,6 +101,7 @@ struct MembershipService: Service {
                     }
                 case .update(let view): update(view)
                 case .beat(let status): await beat(status)
+                case .tellReturn: bus?.bus.publish(.returned, to: .all, number: 0, at: HybridTime(value: 0))
                 case .joined: joining.yield()
                 case .log(let event): log(event)
                 case .end(let reason):
@@ -133,6 +134,10 @@ struct MembershipService: Service {
                 "the nodes don't all hear each other by the bus: what they store is read from the database, which is later")
         case .standing(.connected): logger.notice("the nodes hear each other by the bus")
         case .standing(.alone): break
+        case .clockDiffers(let node, let milliseconds):
+            logger.warning(
+                "the clocks of this node and another one differ: timestamps and the expiry of tokens do, too",
+                metadata: ["node": "\(node)", "milliseconds": "\(milliseconds)"])
         case .joined(let node): logger.notice("joined the cluster", metadata: ["as": "\(node)"])
         case .waitsForName(let node):
             logger.warning(

@@ -27,6 +27,7 @@ struct RandomMessages {
         switch kind {
         case .beat: .beat(beat())
         case .bye: .bye
+        case .returned: .returned
         case .ask: .ask(number: random.next(), flag() ? .rooms(tenant()) : .remove(user, .removed))
         case .reply:
             .reply(
