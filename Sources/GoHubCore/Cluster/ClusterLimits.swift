@@ -62,8 +62,10 @@ package struct ClusterLimits: Hashable, Sendable {
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
     /// By how much a session must be older than another to be told not to come back. Longer than a message takes, and
-    /// shorter than a client waits before it reconnects: two clients with one device would replace each other for ever.
-    package var claimSettledAfter: Milliseconds = 300
+    /// much shorter than a client waits before it reconnects: clients with one device would replace each other for ever.
+    package var claimSettledAfter: Milliseconds = 50
+    /// By how much another node's calendar may be ahead for its claims to be told so.
+    package var claimCalendarSlack: Milliseconds = 500
     /// How often a claim is sent again while somebody who heard it hasn't answered.
     package var claimRepeatsMax = 3
     /// How often a claim that an older session has outranked is raised. Each time needs another session that is older.

@@ -40,7 +40,7 @@ extension SessionClaims {
         let age = now.since(entry.since).value
         let doubt = limits.claimSettledAfter.value
         // Neither too close to say, nor from a calendar that is ahead of ours.
-        return age >= doubt && other >= own + doubt && other <= own + age + doubt / 2
+        return age >= doubt && other >= own + doubt && other <= own + age + limits.claimCalendarSlack.value
     }
 
     /// Closes the own session for another node's.
