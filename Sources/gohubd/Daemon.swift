@@ -86,7 +86,8 @@ struct Daemon {
         let server = assembly.server
         return MembershipService(
             own, version: GoHubVersion.current, registry: registry, bus: assembly.bus, logger: logger,
-            isAccepting: { server.isAccepting }, statistics: { await server.statistics() }, update: { server.update($0) })
+            isAccepting: { server.isAccepting }, statistics: { await server.statistics() },
+            update: { server.update($0) })
     }
 
     /// Closes the stores after the hub has stopped. Waiting requests are stored within the time limit. Each store has

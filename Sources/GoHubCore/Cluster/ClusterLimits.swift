@@ -62,7 +62,8 @@ package struct ClusterLimits: Hashable, Sendable {
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
     /// By how much a session must be older than another to be told not to come back. Longer than a message takes, and
-    /// much shorter than a client waits before it reconnects: clients with one device would replace each other for ever.
+    /// much shorter than a client waits before it reconnects: clients with one device would replace each other for
+    /// ever.
     package var claimSettledAfter: Milliseconds = 50
     /// By how much another node's calendar may be ahead for its claims to be told so.
     package var claimCalendarSlack: Milliseconds = 500

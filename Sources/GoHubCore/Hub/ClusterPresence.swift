@@ -1,7 +1,7 @@
 /// A room's presence beyond this node: this node's users as the others hear of them, and the others' users.
 ///
-/// A user is present who has a session in the room on any node. So a change here or there is news to the members only if
-/// nobody else has the user.
+/// A user is present who has a session in the room on any node. So a change here or there is news to the members only
+/// if nobody else has the user.
 struct ClusterPresence: Sendable {
     /// Whether the other nodes with members have told theirs.
     private enum Knowledge: Sendable {

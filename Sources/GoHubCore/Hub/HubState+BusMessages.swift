@@ -71,7 +71,8 @@ extension HubState {
             userAddressed(user, .typing(room: name, user: typist, active: isActive), into: &actions)
         case .directReceipts(let name, let epoch, let receipts):
             tellReceipts(receipts, epoch, in: name, to: user, into: &actions)
-        case .beat, .bye, .returned, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries, .head, .ephemeral,
+        case .beat, .bye, .returned, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries,
+            .head, .ephemeral,
             .typed, .receipts, .presence, .presenceIs, .presenceWanted, .moderated, .sanctionsChanged, .inDoubt:
             break
         }
@@ -126,7 +127,8 @@ extension HubState {
         let newest = receipts.map(\.receipt.delivered).max() ?? 0
         if newest > head.offset {
             // They are of entries that are still on their way.
-            heardOf(Position(epoch: epoch, offset: newest), in: id, readAfter: cluster.holdDelay, now: now, into: &actions)
+            heardOf(
+                Position(epoch: epoch, offset: newest), in: id, readAfter: cluster.holdDelay, now: now, into: &actions)
             for receipt in receipts where receipt.receipt.delivered > head.offset {
                 _ = catchUps[id]?.receivedReceipts.arrived(receipt, epoch, head: head)
             }
@@ -154,7 +156,9 @@ extension HubState {
     /// Handles the news that another node has stored entries of a conversation up to a position. What this shard keeps
     /// of it in memory is older.
     package mutating func directReceived(_ room: RoomID, _ position: Position) {
-        guard let head = rooms[room]?.head, head.epoch != position.epoch || head.offset < position.offset else { return }
+        guard let head = rooms[room]?.head, head.epoch != position.epoch || head.offset < position.offset else {
+            return
+        }
         forget(room)
     }
 }

@@ -73,7 +73,9 @@ extension HubState {
 
     package mutating func publishEntries(now: MonotonicTime, into actions: inout [HubAction]) {
         for var batch in bus.outbox.take() {
-            if let source = bus.presence[batch.room]?.source, !source.hasChanges { batch.entries.presence = source.version }
+            if let source = bus.presence[batch.room]?.source, !source.hasChanges {
+                batch.entries.presence = source.version
+            }
             let entries = batch.entries
             publish(
                 .entries(entries), direct: { .direct($0, entries) }, in: batch.room, now: now, into: &actions)
@@ -84,7 +86,8 @@ extension HubState {
     mutating func publish(
         _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax {
+        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax
+        {
             bus.kicks.append((now, room, sanction))
         }
         publish(.moderated(sanction), to: .room(room), now: now, into: &actions)

@@ -1,11 +1,12 @@
 /// One session of a device in the whole cluster: the shell of `SessionClaims`.
 ///
 /// ```
-/// connected ─► registered ─► subscribed to the user ─► claim ─► other nodes close an older session, and answer ─► welcome
+/// connected ─► registered ─► subscribed to the user ─► claim ─► welcome
+///                                                        └► other nodes close an older session, and answer
 /// ```
 ///
-/// Without a link to the bus there is nothing to wait for: a device may then have a session on each node, until the link
-/// is back.
+/// Without a link to the bus there is nothing to wait for: a device may then have a session on each node, until the
+/// link is back.
 extension HubState {
     /// Claims the registered session of a key, which is welcomed when the other nodes have answered.
     mutating func claim(_ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]) {

@@ -1,7 +1,7 @@
 /// A session as registered with its user's owner.
 ///
-/// Exits: `waiting` → `live` when the bus is ready, or there is none; `live`, `waiting` → `ending` when it is replaced or has ended → removed when every room's owner has cleared it; then its
-/// successor, if one waits, becomes `live`.
+/// Exits: `waiting` → `live` when the bus is ready, or there is none; `live`, `waiting` → `ending` when it is replaced
+/// or has ended → removed when every room's owner has cleared it; then its successor, if one waits, becomes `live`.
 struct RegisteredSession: Sendable {
     enum Phase: Sendable {
         /// Registered, and not welcomed yet, because the other nodes haven't heard of it.

@@ -1,5 +1,5 @@
-/// The entries of direct conversations that came by the bus lately. The store's list has them, too (`DirectNews`), and is
-/// read for those that the bus has lost: only they are read from the store again.
+/// The entries of direct conversations that came by the bus lately. The store's list has them, too (`DirectNews`), and
+/// is read for those that the bus has lost: only they are read from the store again.
 struct ReceivedDirectEntries: Sendable {
     /// Conversations of one interval. Of further ones the entries are read again, and devices ignore them.
     static let conversationsMax = 20_000

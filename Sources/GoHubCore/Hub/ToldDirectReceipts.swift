@@ -1,5 +1,5 @@
-/// The receipts of direct conversations that the devices of this shard's users were told lately. Nodes tell theirs in any
-/// order, and no node has all of them in memory: so a lower one that comes later is dropped here.
+/// The receipts of direct conversations that the devices of this shard's users were told lately. Nodes tell theirs in
+/// any order, and no node has all of them in memory: so a lower one that comes later is dropped here.
 struct ToldDirectReceipts: Sendable {
     /// Conversations that are remembered. Of forgotten ones an old receipt could be told again.
     static let conversationsMax = 20_000

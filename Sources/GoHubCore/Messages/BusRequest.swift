@@ -1,5 +1,5 @@
-/// A shard's request to the bus. Performed in order, and never answered by an error: while there is no link, requests do
-/// nothing, and the shard hears of it (`HubInput.busLost`).
+/// A shard's request to the bus. Performed in order, and never answered by an error: while there is no link, requests
+/// do nothing, and the shard hears of it (`HubInput.busLost`).
 package enum BusRequest: Equatable, Sendable {
     /// - `number`: 0, or a number that `HubInput.busTook` reports when the bus has taken the message.
     case publish(ClusterMessage, to: ClusterTopic, number: UInt64, at: HybridTime)
@@ -18,8 +18,8 @@ extension ClusterBus {
     }
 }
 
-/// A node has one bus and several shards: the shell adds the shard to the number of a publication, and takes it out of the
-/// report.
+/// A node has one bus and several shards: the shell adds the shard to the number of a publication, and takes it out of
+/// the report.
 extension BusRequest {
     private static let shardBits: UInt64 = 16
 

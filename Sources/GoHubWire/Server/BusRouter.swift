@@ -16,8 +16,8 @@ package struct ServerBus: Sendable {
 /// Between the bus and the loops: passes each event to the shard of its subject, and what concerns the node as a whole
 /// to its listener.
 ///
-/// What waits for a loop is bounded: beyond `ClusterLimits.busInboxBytesMax` the link is reset, as a bus does with a slow
-/// reader. The shards then poll the store, and begin anew.
+/// What waits for a loop is bounded: beyond `ClusterLimits.busInboxBytesMax` the link is reset, as a bus does with a
+/// slow reader. The shards then poll the store, and begin anew.
 final class BusRouter: Sendable {
     private let bus: any ClusterBus
     private let node: NodeIncarnation
@@ -93,7 +93,8 @@ final class BusRouter: Sendable {
     private func byLoop(_ topics: [ClusterTopic]) -> [Int: [LoopMessage]] {
         var messages: [Int: [LoopMessage]] = [:]
         for topic in topics where topic.isOfShard {
-            messages[ServerShared.shard(of: topic.owner, count: mailboxes.count), default: []].append(.input(.subscribed(topic)))
+            messages[ServerShared.shard(of: topic.owner, count: mailboxes.count), default: []].append(
+                .input(.subscribed(topic)))
         }
         return messages
     }

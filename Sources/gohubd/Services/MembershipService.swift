@@ -131,7 +131,8 @@ struct MembershipService: Service {
                 """)
         case .standing(.degraded):
             logger.warning(
-                "the nodes don't all hear each other by the bus: what they store is read from the database, which is later")
+                "the nodes don't all hear each other by the bus: what they store is read from the database, which is later"
+            )
         case .standing(.connected): logger.notice("the nodes hear each other by the bus")
         case .standing(.alone): break
         case .clockDiffers(let node, let milliseconds):

@@ -15,7 +15,9 @@ struct HubStateDrainTests {
     }
 
     private func end(_ session: UInt64, _ state: inout HubState) -> [HubAction] {
-        state.actions { $0.disconnected(.number(session), .of(.named("user-\(session)")), rooms: 0, now: .ms(0), into: &$1) }
+        state.actions {
+            $0.disconnected(.number(session), .of(.named("user-\(session)")), rooms: 0, now: .ms(0), into: &$1)
+        }
     }
 
     @Test func emptyShardDrainsImmediately() {
@@ -80,7 +82,9 @@ struct HubStateDrainTests {
         _ = state.actions { $0.connected(.number(2), .of(.named("user-1")), now: .ms(0), into: &$1) }
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
         #expect(end(1, &state) == [.send(2, .close(.serviceRestart)), .drained])
-        #expect(state.actions { $0.disconnected(.number(2), .of(.named("user-1")), rooms: 0, now: .ms(0), into: &$1) } == [])
+        #expect(
+            state.actions { $0.disconnected(.number(2), .of(.named("user-1")), rooms: 0, now: .ms(0), into: &$1) } == []
+        )
     }
 
     @Test func drainClosesEverySession() {

@@ -451,7 +451,8 @@ struct HubStateReceiptsTests {
         for (serial, user) in [(UInt64(1), UserID.alice), (2, .bob)] {
             _ = state.actions { $0.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100), into: &$1) }
             _ = state.actions { $0.roomCleared(.number(serial), .of(user), now: .ms(0), into: &$1) }
-            #expect(state.actions { $0.disconnected(.number(serial), .of(user), rooms: 1, now: .ms(0), into: &$1) } == [])
+            #expect(
+                state.actions { $0.disconnected(.number(serial), .of(user), rooms: 1, now: .ms(0), into: &$1) } == [])
         }
         #expect(state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(1200), into: &$1) } == [.drained])
     }

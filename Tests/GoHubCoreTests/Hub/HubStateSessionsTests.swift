@@ -57,7 +57,8 @@ struct HubStateSessionsTests {
         var state = HubState()
         _ = connected(&state, 1, key)
         let end: [(inout HubState, inout [HubAction]) -> Void] = [
-            { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) }, { $0.disconnected(.number(1), key, rooms: 2, now: .ms(0), into: &$1) },
+            { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) },
+            { $0.disconnected(.number(1), key, rooms: 2, now: .ms(0), into: &$1) },
             { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) },
         ]
         for step in end.prefix(stepsBefore) { #expect(state.actions(step) == []) }
@@ -78,7 +79,9 @@ struct HubStateSessionsTests {
         #expect(connected(&state, 3, key) == [.send(2, .close(.replaced))])
         // The session that waited reports its end, with no effect.
         #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, now: .ms(0), into: &$1) } == [])
-        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, now: .ms(0), into: &$1) } == [.send(3, .welcome)])
+        #expect(
+            state.actions { $0.disconnected(.number(1), key, rooms: 0, now: .ms(0), into: &$1) } == [.send(3, .welcome)]
+        )
     }
 
     @Test func endedSuccessorIsForgotten() {

@@ -215,7 +215,9 @@ struct RedisLinkTests {
         connect(&link)
         let long = Member(user: .bob, name: String(repeating: "b", count: 250))
         link.publish(.presenceIs(1), to: lobby, number: 1, at: HybridTime(value: 1), now: .ms(0))
-        link.publish(.moderated(Sanction(.kick, user: .alice, by: long)), to: lobby, number: 2, at: HybridTime(value: 2), now: .ms(0))
+        link.publish(
+            .moderated(Sanction(.kick, user: .alice, by: long)), to: lobby, number: 2, at: HybridTime(value: 2),
+            now: .ms(0))
         link.publish(.presenceIs(3), to: lobby, number: 3, at: HybridTime(value: 3), now: .ms(0))
         _ = sent(.commands, &link)
         let answered = (1...3).flatMap { _ in hear(.commands, ":0\r\n", &link) }
@@ -257,7 +259,8 @@ struct RedisLinkTests {
         #expect(sent(.commands, &link).dropLast(2).suffix(head.count) == head[...])
         // Another message of that length is given up.
         link.publish(
-            .moderated(Sanction(.kick, user: .alice, by: Member(user: .bob, name: String(repeating: "b", count: 100)))), to: lobby, number: 2,
+            .moderated(Sanction(.kick, user: .alice, by: Member(user: .bob, name: String(repeating: "b", count: 100)))),
+            to: lobby, number: 2,
             at: HybridTime(value: 2), now: .ms(0))
         #expect(drain(&link) == [.note(.tooLong), .report(.published(number: 2, receivers: nil))])
     }
