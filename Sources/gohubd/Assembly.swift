@@ -147,7 +147,10 @@ struct Assembly {
                 let metadata: Logger.Metadata = report.code.map { ["code": "\($0.rawValue)"] } ?? [:]
                 logger.log(level: report.code == nil ? .notice : .warning, "\(report)", metadata: metadata)
             }
-            return NodeBus(bus, busID: { bus.status.runID }, compare: { bus.compare(with: $0) })
+            let metrics = BusMetrics()
+            return NodeBus(
+                bus, busID: { bus.status.runID }, compare: { bus.compare(with: $0) },
+                recordMetrics: { metrics.record(bus.status) })
         } catch {
             throw StartError("The bus could not be prepared: \(error).", underlying: error)
         }

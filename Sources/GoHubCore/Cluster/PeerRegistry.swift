@@ -69,8 +69,12 @@ package struct PeerRegistry: Sendable {
         peers.values.filter(\.health.isAnswering).map(\.node).sorted()
     }
 
-    /// The buses that the others' rows name, with repetitions.
-    package var busIDs: [String] { peers.values.filter(\.health.isPresent).compactMap { $0.row?.status.busID } }
+    /// The buses of the other nodes, with repetitions. A node that is heard is on this one's, whatever its row still says.
+    package var busIDs: [String] {
+        peers.values.filter(\.health.isPresent).compactMap {
+            $0.health == .live ? ownStatus.busID : $0.row?.status.busID
+        }
+    }
 
     /// Whether the store must be asked for news all the time: the bus can't tell everything.
     package var mustPoll: Bool {

@@ -1,7 +1,7 @@
 /// A shard's request to the bus. Performed in order, and never answered by an error: while there is no link, requests
 /// do nothing, and the shard hears of it (`HubInput.busLost`).
 package enum BusRequest: Equatable, Sendable {
-    /// - `number`: 0, or a number that `HubInput.busTook` reports when the bus has taken the message.
+    /// - `number`: 0, or a number that `HubInput.busPublished` reports when the bus has taken the message.
     case publish(ClusterMessage, to: ClusterTopic, number: UInt64, at: HybridTime)
     case subscribe([ClusterTopic])
     case unsubscribe([ClusterTopic])

@@ -92,7 +92,11 @@ struct MembershipService: Service {
                 case .bus(.heard(let frame)): membership.received(frame, now: .now(), at: .now())
                 case .bus(.subscribed), .bus(.published): []
                 }
-            if case .renewed(.success) = input { bus?.compare(membership.busIDs) }
+            switch input {
+            case .ticked: bus?.recordMetrics()
+            case .renewed(.success): bus?.compare(membership.busIDs)
+            case .renewed(.failure), .bus: break
+            }
             for action in actions {
                 switch action {
                 case .renew(let status):

@@ -9,15 +9,18 @@ struct NodeBus: Sendable {
     private let busID: @Sendable () -> String?
     /// Compares the server with those of other nodes.
     let compare: @Sendable ([String]) -> Void
+    /// Called once a second.
+    let recordMetrics: @Sendable () -> Void
     let events = Events()
 
     init(
         _ bus: any ClusterBus, busID: @escaping @Sendable () -> String?,
-        compare: @escaping @Sendable ([String]) -> Void
+        compare: @escaping @Sendable ([String]) -> Void, recordMetrics: @escaping @Sendable () -> Void
     ) {
         self.bus = bus
         self.busID = busID
         self.compare = compare
+        self.recordMetrics = recordMetrics
     }
 
     var id: String? { busID() }

@@ -108,11 +108,13 @@ extension SimulatedHub {
     func received(_ event: BusEvent) {
         switch event {
         case .restored:
+            hasReturned = true
             bus?.perform(.subscribe([.all, .node(incarnation)]), of: incarnation)
             for shard in shards.indices { add(.busRestored(wall), to: shard) }
         case .lost: for shard in shards.indices { add(.busLost, to: shard) }
         case .subscribed(let topics): for topic in topics { add(.subscribed(topic)) }
-        case .heard(let frame): add(.received(frame))
+        case .heard(let frame):
+            if case .returned = frame.message { peerReturned() } else { add(.received(frame)) }
         case .published(let number, let receivers):
             guard let (shard, number) = BusRequest.shard(of: number) else { return }
             add(.busPublished(number, receivers: receivers), to: shard)

@@ -78,6 +78,8 @@ final class SimulatedHub {
     var hasStalls = true
     private var stalls = Stalls()
     private(set) var isPaused = false
+    /// Whether the hub's link has come back, which it tells the others with the next tick.
+    var hasReturned = false
     let clock: SimulatedClock
     var now: MonotonicTime { clock.now }
     var shards: [Shard]
@@ -228,6 +230,10 @@ final class SimulatedHub {
     /// Performs what is due at the simulation's time. A hub that stands still does it afterwards.
     func timersFired() {
         guard !isPaused else { return }
+        if hasReturned {
+            hasReturned = false
+            bus?.perform(.publish(.returned, to: .all, number: 0, at: HybridTime(value: 0)), of: incarnation)
+        }
         for shard in shards.indices {
             guard let due = timers[shard], due <= now else { continue }
             timers[shard] = nil
@@ -289,6 +295,13 @@ final class SimulatedHub {
         }
         view.comparisons += 1
         if view.answering.remove(lastLife) != nil { view.answering.insert(life) }
+        clusterChanged(view)
+    }
+
+    /// Another hub's link was away.
+    func peerReturned() {
+        guard var view else { return }
+        view.comparisons += 1
         clusterChanged(view)
     }
 
