@@ -69,7 +69,8 @@ package struct PeerRegistry: Sendable {
         peers.values.filter(\.health.isAnswering).map(\.node).sorted()
     }
 
-    /// The buses of the other nodes, with repetitions. A node that is heard is on this one's, whatever its row still says.
+    /// The buses of the other nodes, with repetitions. A node that is heard is on this one's, whatever its row still
+    /// says.
     package var busIDs: [String] {
         peers.values.filter(\.health.isPresent).compactMap {
             $0.health == .live ? ownStatus.busID : $0.row?.status.busID

@@ -28,6 +28,9 @@ package struct RedisBusStatus: Hashable, Sendable {
 
     /// Bytes of messages that wait for the server's answers to earlier ones.
     package var backlogBytes = 0
+
+    /// Of a bus that isn't started.
+    package init() {}
 }
 
 /// An event for the operator: one line of a log each. Contains no secret.
