@@ -42,6 +42,8 @@ struct BusLink: Sendable {
     static let kickExpiry: Milliseconds = 10_000
     /// The rooms in memory that have or had members.
     var presence: [RoomID: ClusterPresence] = [:]
+    /// Nodes that have ended lately: their late messages bring no users back.
+    var ended: Set<NodeIncarnation> = []
 }
 
 extension HubState {

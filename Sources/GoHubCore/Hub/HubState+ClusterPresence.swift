@@ -100,6 +100,7 @@ extension HubState {
         _ message: ClusterMessage, of room: RoomID, from node: NodeIncarnation, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
+        guard !bus.ended.contains(node) else { return }
         switch message {
         case .presenceWanted, .presenceWantedOf: publishParts(of: room, to: node, now: now, into: &actions)
         case .presence(let update):
@@ -120,13 +121,21 @@ extension HubState {
         _ version: PresenceVersion, of room: RoomID, from node: NodeIncarnation, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
+        guard !bus.ended.contains(node) else { return }
         changePresence(of: room, now: now, into: &actions) {
             $0.others.versionHeard(version, from: node, now: now, into: &$1)
         }
     }
 
-    /// Handles the ends of nodes: their users aren't present any more.
-    mutating func endPresence(of nodes: Set<NodeIncarnation>, now: MonotonicTime, into actions: inout [HubAction]) {
+    /// Handles the nodes that are known now: the users of those that have ended aren't present any more.
+    mutating func nodesChanged(
+        from old: Set<NodeIncarnation>, to known: Set<NodeIncarnation>, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
+        let nodes = old.subtracting(known)
+        bus.ended.formUnion(nodes)
+        bus.ended.subtract(known)
+        if bus.ended.count > cluster.nodesMax { bus.ended = nodes }
         guard !nodes.isEmpty else { return }
         for room in bus.presence.keys.sorted() {
             changePresence(of: room, now: now, into: &actions) { presence, changes in

@@ -14,6 +14,9 @@ struct HeadComparison: Sendable {
     fileprivate(set) var view: ClusterView?
     /// The rooms of this round that are still to be compared.
     fileprivate var waiting: ArraySlice<RoomID> = []
+    /// Rooms that this round has left out, because nobody has joined them yet. A page that is being read for a join may
+    /// be older than what the round is for.
+    fileprivate var leftOut: Set<RoomID> = []
     fileprivate var isReading = false
     fileprivate var roundStart = MonotonicTime(nanoseconds: 0)
     /// The time of the next round, or of the next attempt; timers for other times are stale.
@@ -44,9 +47,9 @@ extension HubState {
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
         startDirectNews(view, now: now, into: &actions)
         if isNews, old != nil { readDirectNewsLater(at: now, into: &actions) }
-        let known = view.answering.union(view.silent)
-        endPresence(
-            of: old.map { $0.answering.union($0.silent).subtracting(known) } ?? [], now: now, into: &actions)
+        nodesChanged(
+            from: old.map { $0.answering.union($0.silent) } ?? [], to: view.answering.union(view.silent), now: now,
+            into: &actions)
         if old?.answering != view.answering || old?.silent != view.silent {
             perform(now: now, into: &actions) { claims, _, claimActions in
                 claims.peersChanged(answering: view.answering, silent: view.silent, into: &claimActions)
@@ -80,6 +83,7 @@ extension HubState {
         comparison.due = nil
         comparison.roundStart = now
         comparison.waiting = rooms.keys.filter { !$0.name.isDirect }[...]
+        if !mustPoll { comparison.leftOut = Set(comparison.waiting.filter { rooms[$0]?.members.isEmpty == true }) }
         compareNext(now: now, into: &actions)
     }
 
@@ -100,6 +104,12 @@ extension HubState {
         let due = comparison.due ?? next
         comparison.due = nil
         compareLater(at: max(now, min(due, next)), into: &actions)
+    }
+
+    /// Compares a room that a round has left out, now that it has members.
+    mutating func compareIfLeftOut(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard !comparison.leftOut.isEmpty, comparison.leftOut.remove(id) != nil else { return }
+        compareLater(at: now, into: &actions)
     }
 
     private mutating func retry(now: MonotonicTime, into actions: inout [HubAction]) {

@@ -191,6 +191,7 @@ extension HubState {
             add(join.session, join.member, to: join.room, now: now, into: &actions)
             follow(join.member.user, join.room, now: now, into: &actions)
             rooms[join.room]?.presence.listed(to: join.member.user)
+            compareIfLeftOut(join.room, now: now, into: &actions)
         }
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,

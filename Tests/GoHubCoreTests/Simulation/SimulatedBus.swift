@@ -14,6 +14,8 @@ final class SimulatedBus {
     let losesMessages: Bool
     private var hubs: [NodeIncarnation: SimulatedHub] = [:]
     private var lost: [NodeIncarnation] = []
+    /// Whether no link ends any more.
+    private var isCalm = false
     /// All sessions of a key that were ever opened, on all hubs.
     private var opened: [SessionKey: [SessionID]] = [:]
     private var keys: [SessionID: SessionKey] = [:]
@@ -62,6 +64,7 @@ final class SimulatedBus {
         case .lost:
             lost.append(node)
             noted(SimulationSeen.busLost)
+            if isCalm { reconnect() }
         case .heard: noted(SimulationSeen.busMessage)
         case .restored, .subscribed, .published: break
         }
@@ -86,6 +89,7 @@ final class SimulatedBus {
     }
 
     func endFaults() {
+        isCalm = true
         network.faults = BusNetwork.Faults()
         reconnect()
     }

@@ -28,6 +28,12 @@ extension SimulatedHub {
 
     func state(of room: RoomID) -> HubState { shards[shard(of: room.name.value)].state }
 
+    /// The users of a room as the hub knows them.
+    func members(of name: RoomName) -> [UserID] {
+        let room = RoomID(tenant: .standard, name: name)
+        return state(of: room).members(of: room).listed.map(\.user)
+    }
+
     func readLetter(_ link: Int) {
         plantBug(in: &mailboxes[link])
         guard let letter = mailboxes[link].takeFirst() else { return }

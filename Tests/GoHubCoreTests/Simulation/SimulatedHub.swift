@@ -80,6 +80,8 @@ final class SimulatedHub {
     private(set) var isPaused = false
     /// Whether the hub's link has come back, which it tells the others with the next tick.
     var hasReturned = false
+    /// The last and the new life of each hub that was killed while this one stood still.
+    private var deaths: [(NodeIncarnation, NodeIncarnation)] = []
     let clock: SimulatedClock
     var now: MonotonicTime { clock.now }
     var shards: [Shard]
@@ -256,6 +258,8 @@ final class SimulatedHub {
             forget(id)
         }
         goneSessions = []
+        for (lastLife, life) in deaths { peerDied(lastLife, life) }
+        deaths = []
         timersFired()
     }
 
@@ -281,12 +285,15 @@ final class SimulatedHub {
             (view.comparisons, view.directNews) = (0, directNews.end)
             clusterChanged(view)
         }
+        for (lastLife, life) in deaths { peerDied(lastLife, life) }
+        deaths = []
         bus?.remove(lastLife)
         bus?.connect(self, as: incarnation)
     }
 
     /// Another hub was killed, and runs again.
     func peerDied(_ lastLife: NodeIncarnation, _ life: NodeIncarnation) {
+        guard !isPaused else { return deaths.append((lastLife, life)) }
         guard var view else { return }
         if planted.strikes(.closedWithOtherHub),
             let id = openSessions.first(where: { connections[$0]?.machine.isActive == true })

@@ -64,7 +64,7 @@ extension SimulationRun {
                 if isMember != (view.present(in: name) != nil) {
                     log.report(Violation(.sessions, "\(session) errs about being in \(name)"))
                 }
-                if isMember, let room { check(view, of: session, in: name, room) }
+                if isMember, let room { check(view, of: session, in: name, room, hub) }
             }
         }
     }
@@ -76,12 +76,16 @@ extension SimulationRun {
         return Set(hubs.flatMap { $0.state(of: id).rooms[id].map { Array($0.users.keys) } ?? [] })
     }
 
-    private func check(_ view: ClientView, of session: SessionID, in name: RoomName, _ room: Room) {
+    private func check(
+        _ view: ClientView, of session: SessionID, in name: RoomName, _ room: Room, _ hub: SimulatedHub
+    ) {
         let users = users(of: name, on: room)
         if view.present(in: name) != users {
             let present = view.present(in: name) ?? []
             log.report(
-                Violation(.presence, "\(session) takes \(present) for present in \(name): \(users)"))
+                Violation(
+                    .presence,
+                    "\(session) takes \(present) for present in \(name): \(users), its hub \(hub.members(of: name))"))
         }
         if view.count(in: name) != users.count {
             let count = view.count(in: name) ?? 0
