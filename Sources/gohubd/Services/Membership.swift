@@ -99,8 +99,8 @@ struct Membership {
             actions.append(.beat(status))
             if hasReturned { actions.append(.tellReturn) }
             hasReturned = false
-            noteStanding(into: &actions)
         }
+        if status.isBusHealthy != nil { noteStanding(into: &actions) }
         // A peer is silent on the bus, and its row may say why.
         if peers.wantsReading { renewAt = now }
         if !isRenewing, renewAt <= now {
