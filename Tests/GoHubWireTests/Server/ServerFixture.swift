@@ -18,7 +18,7 @@ struct ServerFixture {
     static func run(
         isTLS: Bool = false, limits: Limits = .patient, context: SessionContext? = nil,
         verifier: (any TokenVerifier)? = nil,
-        store: any MessageStore = InMemoryMessageStore(), logger: Logger? = nil,
+        store: any MessageStore = InMemoryMessageStore(), bus: ServerBus? = nil, logger: Logger? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ test: (ServerFixture) async throws -> Void
     ) async throws {
@@ -43,7 +43,7 @@ struct ServerFixture {
             ?? SessionContext(
                 limits: limits, authentication: verifier == nil ? .development : .token, limiter: .unlimited)
         let server = HubServer(
-            configuration, context: context, store: store, verifier: verifier, logger: logger ?? quiet)
+            configuration, context: context, store: store, verifier: verifier, bus: bus, logger: logger ?? quiet)
         try server.start()
         do {
             try await test(ServerFixture(server: server, certificates: certificates, loops: configuration.loops))
