@@ -9,6 +9,8 @@ package struct BusSubscriptions: Sendable {
     private struct Topic: Sendable {
         var isConfirmed = false
         var isWanted = true
+        /// Whether it was wanted when the link came back.
+        var isCounted = false
     }
 
     private enum Link: Sendable {
@@ -67,7 +69,7 @@ package struct BusSubscriptions: Sendable {
 
     package mutating func confirmed(_ topic: ClusterTopic) -> Confirmation {
         guard let known = topics[topic], !known.isConfirmed else { return .unknown }
-        if case .returning(let unconfirmed) = link { link = .returning(unconfirmed: unconfirmed - 1) }
+        if known.isCounted, case .returning(let unconfirmed) = link { link = .returning(unconfirmed: unconfirmed - 1) }
         guard known.isWanted else {
             topics[topic] = nil
             return .unwanted
@@ -84,7 +86,7 @@ package struct BusSubscriptions: Sendable {
 
     /// Handles the return of the link. All of the topics are to be subscribed to.
     package mutating func restored(_ wanted: [ClusterTopic]) {
-        topics = Dictionary(wanted.map { ($0, Topic()) }, uniquingKeysWith: { first, _ in first })
+        topics = Dictionary(wanted.map { ($0, Topic(isCounted: true)) }, uniquingKeysWith: { first, _ in first })
         link = .returning(unconfirmed: topics.count)
     }
 

@@ -82,13 +82,12 @@ extension HubState {
         }
     }
 
-    /// Publishes a moderator's action. A kick waits for a link that is away.
+    /// Publishes a moderator's action. A kick waits while the link is away, or returns.
     mutating func publish(
         _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax
-        {
-            bus.kicks.append((now, room, sanction))
+        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax {
+            return bus.kicks.append((now, room, sanction))
         }
         publish(.moderated(sanction), to: .room(room), now: now, into: &actions)
     }

@@ -83,6 +83,17 @@ struct BusSubscriptionsTests {
         #expect(subscriptions.completed() == true)
     }
 
+    /// The rooms from before are compared with the store when all of them are heard, and not sooner.
+    @Test func laterTopicDoesNotCompleteTheLink() {
+        var subscriptions = BusSubscriptions()
+        subscriptions.restored([lobby])
+        #expect(subscriptions.want(kitchen) == .wait(mustSubscribe: true))
+        #expect(subscriptions.confirmed(kitchen) == .confirmed)
+        #expect(subscriptions.completed() == false)
+        #expect(subscriptions.confirmed(lobby) == .confirmed)
+        #expect(subscriptions.completed() == true)
+    }
+
     @Test func topicThatWasDroppedMeanwhileCompletesTheLink() {
         var subscriptions = BusSubscriptions()
         subscriptions.restored([lobby, alice])

@@ -199,6 +199,16 @@ struct HubStateBusPublishingTests {
         #expect(moderated(restore(&state, at: 11_001)) == [])
     }
 
+    /// The other nodes would show its notice twice.
+    @Test func kickWhileTheLinkReturnsIsToldOnce() {
+        var state = HubState.makeOnBus(.alice, .bob)
+        _ = state.actions { $0.busLost(now: .ms(1000), into: &$1) }
+        let topics = state.actions { $0.busRestored(at: .ms(2000), now: .ms(2000), into: &$1) }.subscribed
+        var actions = kicked(&state, at: 2001)
+        actions += state.confirm(topics, now: .ms(2002))
+        #expect(moderated(actions) == [Published(.moderated(kick))])
+    }
+
     // MARK: What isn't stored
 
     @Test func ephemeralMessagesAreTold() {
