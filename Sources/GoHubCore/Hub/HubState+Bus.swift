@@ -23,6 +23,8 @@ struct BusLink: Sendable {
     var outbox = BusOutbox()
     var directEntries = ReceivedDirectEntries()
     var directReceipts = ToldDirectReceipts()
+    /// The newest positions that were heard of rooms whose first page is still being read.
+    var early: [RoomID: Position] = [:]
     /// Joins that wait for the subscription of their room.
     var joins: [RoomID: [JoinRequest]] = [:]
     /// Keys of sessions that wait for the subscription of their user.

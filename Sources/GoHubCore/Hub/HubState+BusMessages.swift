@@ -35,6 +35,7 @@ extension HubState {
                 presenceIs(version, of: room, from: frame.from, now: now, into: &actions)
             }
         case .head(let position):
+            if rooms[room]?.head == nil { noteEarly(position, of: room) }
             if rooms[room]?.head?.epoch == position.epoch {
                 heardOf(position, in: room, readAfter: cluster.settleDelay, now: now, into: &actions)
             } else {
@@ -83,8 +84,10 @@ extension HubState {
     private mutating func received(
         _ batch: RoomEntries, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        // Whoever joins reads the store.
-        guard let head = rooms[id]?.head else { return }
+        guard let head = rooms[id]?.head else {
+            if let last = batch.entries.last { noteEarly(Position(epoch: batch.epoch, offset: last.offset), of: id) }
+            return
+        }
         guard head.epoch == batch.epoch else { return otherEpoch(of: id, now: now, into: &actions) }
         for entry in batch.entries {
             guard let head = rooms[id]?.head, entry.offset > head.offset else { continue }
@@ -98,6 +101,23 @@ extension HubState {
             }
         }
         settle(id, now: now, into: &actions)
+    }
+
+    /// Notes what is heard of a room before the page of its first join has come: the page may be older.
+    private mutating func noteEarly(_ position: Position, of id: RoomID) {
+        guard rooms[id]?.isInUse == true else { return }
+        if let known = bus.early[id], known.epoch == position.epoch, known.offset >= position.offset { return }
+        bus.early[id] = position
+    }
+
+    /// Handles the first page of a room: reads what was heard of since.
+    mutating func readEarly(of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard !bus.early.isEmpty, let position = bus.early.removeValue(forKey: id) else { return }
+        if rooms[id]?.head?.epoch == position.epoch {
+            heardOf(position, in: id, readAfter: cluster.settleDelay, now: now, into: &actions)
+        } else {
+            otherEpoch(of: id, now: now, into: &actions)
+        }
     }
 
     /// After entries that came by the bus: resumes what has waited for them, and reads what is still missing.

@@ -86,7 +86,8 @@ extension HubState {
     mutating func publish(
         _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax {
+        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax
+        {
             return bus.kicks.append((now, room, sanction))
         }
         publish(.moderated(sanction), to: .room(room), now: now, into: &actions)

@@ -192,6 +192,7 @@ extension HubState {
             follow(join.member.user, join.room, now: now, into: &actions)
             rooms[join.room]?.presence.listed(to: join.member.user)
             compareIfLeftOut(join.room, now: now, into: &actions)
+            readEarly(of: join.room, now: now, into: &actions)
         }
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
@@ -262,6 +263,7 @@ extension HubState {
         guard let room = rooms[id], room.isIdle(isDirect: id.name.isDirect) else { return }
         applySentReceipts(of: id)
         forgetPresence(of: id, now: now, into: &actions)
+        bus.early[id] = nil
         rooms[id] = nil
         unsubscribe(from: .room(id), into: &actions)
     }

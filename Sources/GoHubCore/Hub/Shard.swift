@@ -77,13 +77,16 @@ package struct Shard {
     /// Handles the outcome of one message, from a store that never waits.
     package mutating func appended(_ appendRequest: AppendRequest, _ outcome: AppendOutcome, now: MonotonicTime) {
         state.stored(appendRequest, outcome, now: now, into: &actions)
+        state.publishEntries(now: now, into: &actions)
     }
 
     /// Handles the store's answer.
     package mutating func answered(_ answer: StoreAnswer, now: MonotonicTime) {
         switch answer {
         case .appended(let batch, let outcomes):
-            for (appendRequest, outcome) in zip(batch, outcomes) { appended(appendRequest, outcome, now: now) }
+            for (appendRequest, outcome) in zip(batch, outcomes) {
+                state.stored(appendRequest, outcome, now: now, into: &actions)
+            }
             state.publishEntries(now: now, into: &actions)
         case .historyRead(let pending, let result, let request):
             state.historyRead(pending, result, request, now: now, into: &actions)
