@@ -73,8 +73,8 @@ struct MembershipService: Service {
     private func follow() async -> String? {
         var membership = Membership(own: own, hasBus: bus != nil)
         var hasAccepted = false
-        // One answer at a time, a tick a second, and a beat a second of each node, of which there are 256 at most: none is
-        // dropped, unless this task stands still for half a minute.
+        // One answer at a time, a tick a second, and a beat a second of each node, of which there are 256 at most: none
+        // is dropped, unless this task stands still for half a minute.
         let (inputs, feed) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .bufferingNewest(10_000))
         let ticking = Task {
             repeat { feed.yield(.ticked) } while (try? await Task.sleep(for: Self.tick)) != nil
