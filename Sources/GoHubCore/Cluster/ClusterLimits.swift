@@ -61,12 +61,13 @@ package struct ClusterLimits: Hashable, Sendable {
     package var claimTimeout: Milliseconds = 1_000
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
-    /// By how much a session must be older than another to be told not to come back. Longer than a message takes, and
-    /// much shorter than a client waits before it reconnects: clients with one device would replace each other for
-    /// ever.
-    package var claimSettledAfter: Milliseconds = 50
-    /// By how much another node's calendar may be ahead for its claims to be told so.
-    package var claimCalendarSlack: Milliseconds = 500
+    /// By how much a session must be older than another to be told not to come back. Longer than a message takes, so
+    /// that the order isn't in doubt.
+    package var claimSettledAfter: Milliseconds = 2_000
+    /// Sessions of a key that may be told to come back within `claimDoubtsExpireAfter`. Further ones are told not to:
+    /// many clients with one device would replace each other for ever.
+    package var claimDoubtsMax = 5
+    package var claimDoubtsExpireAfter: Milliseconds = 10_000
     /// How often a claim is sent again while somebody who heard it hasn't answered.
     package var claimRepeatsMax = 3
     /// How often a claim that an older session has outranked is raised. Each time needs another session that is older.

@@ -25,7 +25,8 @@ extension SessionClaims {
         switch claim.kind {
         case .new where claim.stamp > entry.stamp:
             let isOlder = isOlder(entry, than: claim.stamp, now: now)
-            give(claim, to: node, isOlder ? .replaced : .serviceRestart, into: &actions)
+            let mayComeBack = !isOlder && doubt(claim.key, now: now)
+            give(claim, to: node, mayComeBack ? .serviceRestart : .replaced, into: &actions)
         case .new: answer(.outranked(by: entry.stamp, age: now.since(entry.since)))
         case .again: actions.append(.measureIdle(entry.session, .settle(claim, from: node)))
         }
@@ -40,7 +41,17 @@ extension SessionClaims {
         let age = now.since(entry.since).value
         let doubt = limits.claimSettledAfter.value
         // Neither too close to say, nor from a calendar that is ahead of ours.
-        return age >= doubt && other >= own + doubt && other <= own + age + limits.claimCalendarSlack.value
+        return age >= doubt && other >= own + doubt && other <= own + age + doubt / 2
+    }
+
+    /// Notes that a session is told to come back.
+    ///
+    /// - Returns: false if it mustn't be, because so many of its key were already.
+    private mutating func doubt(_ key: SessionKey, now: MonotonicTime) -> Bool {
+        if now.since(doubtsSince) >= limits.claimDoubtsExpireAfter { (doubts, doubtsSince) = ([:], now) }
+        guard doubts[key] != nil || doubts.count < limits.claimsPerStep else { return true }
+        doubts[key, default: 0] += 1
+        return doubts[key, default: 0] <= limits.claimDoubtsMax
     }
 
     /// Closes the own session for another node's.

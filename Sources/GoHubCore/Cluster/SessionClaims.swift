@@ -84,6 +84,9 @@ package struct SessionClaims: Sendable {
     private var quietDeadlines: Deque<(due: MonotonicTime, SessionKey, ClaimStamp)> = []
     private var timeouts: Deque<(due: MonotonicTime, SessionKey, ClaimStamp)> = []
     private var timerDue: MonotonicTime?
+    /// How often sessions of a key were told to come back since then.
+    var doubts: [SessionKey: Int] = [:]
+    var doubtsSince = MonotonicTime(nanoseconds: 0)
     /// Claims that were not answered in time, for a metric.
     package private(set) var unansweredCount = 0
 

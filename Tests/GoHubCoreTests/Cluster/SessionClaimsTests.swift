@@ -161,6 +161,24 @@ struct SessionClaimsTests {
         #expect(answer(&b, older, outranked, from: .a, at: 5000) == [.close(.number(2), .replaced)])
     }
 
+    /// Many clients with one device come back again and again. At last they are told not to.
+    @Test mutating func herdOfOneDeviceEnds() throws {
+        let max = ClusterLimits().claimDoubtsMax
+        var codes: [CloseCode] = []
+        for round in 1...UInt64(max + 1) {
+            let time = 1000 + round * 100
+            _ = request(&a, round, at: time)
+            let claim = try #require(request(&b, 100 + round, at: time + 10).claim)
+            let actions = act(&a) {
+                $0.claimed(claim, from: .b, otherSessions: 0, now: .ms(time + 10), into: &$1)
+            }
+            codes += actions.compactMap { if case .close(_, let code) = $0 { code } else { nil } }
+            _ = act(&a) { [key] in $0.ended(.number(round), key, otherSessions: 0, into: &$1) }
+            _ = act(&b) { [key] in $0.ended(.number(100 + round), key, otherSessions: 0, into: &$1) }
+        }
+        #expect(codes == Array(repeating: .serviceRestart, count: max) + [.replaced])
+    }
+
     /// A second could be the way of the answer.
     @Test mutating func clientMayComeBackIfTheOrderIsInDoubt() throws {
         let claim = try #require(request(&b, 2, at: 4000).claim)

@@ -116,7 +116,7 @@ struct HubStateClaimsTests {
     /// The client has moved, and must not come back.
     @Test func laterSessionOfAnotherNodeClosesThisOne() {
         var state = HubState.makeOnBus(.alice)
-        let actions = state.hear(claim(phone, at: 1000), to: .user(.alice), now: .ms(1000))
+        let actions = state.hear(claim(phone, at: 5000), to: .user(.alice), now: .ms(5000))
         #expect(closes(actions) == [.send(1, .close(.replaced))])
         #expect(answers(actions) == [.clearing])
     }
