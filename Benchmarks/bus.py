@@ -33,6 +33,14 @@ FAILOVER_SECONDS = 30
 HUB_SECONDS = 3  # until hubs know each other and are on the bus
 
 
+def hub_settings(redis):
+    """The URL has a password, which the hub doesn't take from a command line."""
+    file = redis.folder / "url"
+    file.write_text(redis.url())
+    file.chmod(0o600)
+    return [f"cluster.redisFile={file}"]
+
+
 @contextmanager
 def redis_server(kind=OneRedis, **options):
     """Starts Redis in a temporary folder. Yields it, and a function that runs a coroutine beside it."""
@@ -192,11 +200,11 @@ async def failover(redis, command, url, settings):
 def show(command, url, seconds, rate):
     """Measures everything, and prints it. `rate` is that of the messages beside."""
     with redis_server() as (redis, call):
-        settings = [f"cluster.redis={redis.url()}"]
+        settings = hub_settings(redis)
         rows, alone, beside = call(healthy(redis, command, url, settings, seconds, rate))
         without, normal = call(outage(redis, command, url, settings, seconds))
     with redis_server(WatchedRedis, is_direct=True) as (redis, call):
-        settings = [f"cluster.redis={redis.url()}"]
+        settings = hub_settings(redis)
         during, until_new, until_normal = call(failover(redis, command, url, settings))
     print(f"\n{'other hub':24}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}  target", flush=True)
     for name, times in [*rows, ("late, Redis stopped", without), ("late, failover", during)]:

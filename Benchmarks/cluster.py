@@ -165,7 +165,7 @@ def main(arguments):
         settings = []
         if options.bus == "redis":
             redis, _ = stack.enter_context(bus.redis_server())
-            settings = [f"cluster.redis={redis.url()}"]
+            settings = bus.hub_settings(redis)
         show(options, url, settings)
 
 

@@ -124,6 +124,7 @@ class OneRedis:
 
     def __init__(self, folder, prefix):
         folder.mkdir()
+        self.folder = folder
         self.prefix = prefix
         self.servers = [Redis(folder / "redis", prefix)]
         self.lock = asyncio.Lock()  # held while it is decided which server is the primary
